@@ -1,0 +1,1 @@
+"""Sources that the house reads by itself: the host it runs on."""
