@@ -1,0 +1,5 @@
+"""A backend that keeps batches in memory: for tests and for short trials."""
+
+from stathouse.backends.memory.writer import MemoryWriter, open
+
+__all__ = ["MemoryWriter", "open"]
