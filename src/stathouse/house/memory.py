@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from typing import Final
 
@@ -20,6 +21,7 @@ _ARENAS: Final = 2
 def return_freed_memory() -> bool:
     """Make large blocks go back to the system as soon as they are freed; to be called before threads start.
 
+    Arrow, imported later, allocates from glibc too: its own pool keeps the peak of a seal resident.
     A flush of many series passes blocks of tens of MiB through several hands. By default glibc raises its own threshold
     when the first one is freed, and keeps the later ones in an arena of each thread.
 
@@ -28,6 +30,7 @@ def return_freed_memory() -> bool:
     """
     if not sys.platform.startswith("linux"):
         return False
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):  # another C library
