@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, sync_play
 
 from tests.browser.fixture_house import FixtureHouse
 from tests.browser.fixture_server import PAGE
+from tests.integration.houses import RealHouse, running_house, wait_until
 
 __all__ = ["OpenPage", "Watched"]
 
@@ -58,9 +58,9 @@ class Watched:
 OpenPage = Callable[..., Watched]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, headless."""
+    """Debian's Chromium, headless. Playwright keeps an event loop on this thread, so it ends with these tests."""
     assert (PAGE / "index.html").is_file(), "the page is not built: python build_backend/page.py"
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
@@ -75,14 +75,24 @@ def fixture_house() -> Iterator[FixtureHouse]:
         yield house
 
 
+@pytest.fixture(scope="module")
+def real_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealHouse]:
+    """A real house with some life in it."""
+    with running_house(tmp_path_factory.mktemp("house"), "--tags", "host=test-host") as house:
+        house.send(*(f"shop.orders:{number}|c|#shop:{'eu' if number % 2 else 'us'}" for number in range(1, 9)))
+        house.send(
+            *(f"shop.render:{20 + number * number}|ms" for number in range(20)), "shop.queue:7|g", "shop.users:a|s"
+        )
+        wait_until(
+            lambda: bool(house.get("/api/series", search="host.cpu.percent")["series"]), what="the host's series"
+        )
+        yield house
+
+
 @pytest.fixture
-def house_url(request: pytest.FixtureRequest) -> str:
-    """A house to look at: the one that STATHOUSE_TEST_URL names, else the stand-in."""
-    given = os.environ.get("STATHOUSE_TEST_URL", "")
-    if given:
-        return given.rstrip("/")
-    house: FixtureHouse = request.getfixturevalue("fixture_house")
-    return house.url
+def house_url(real_house: RealHouse) -> str:
+    """The address of a real house."""
+    return real_house.url
 
 
 @pytest.fixture

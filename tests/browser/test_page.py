@@ -1,4 +1,4 @@
-"""The page, looked at in a real browser, on the stand-in or on the house that STATHOUSE_TEST_URL names."""
+"""The page of a real house, looked at in a real browser."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.fixture_server import PAGE
+from tests.integration.houses import RealHouse
 
 Post = Callable[[list[dict[str, Any]]], None]
 
@@ -62,6 +63,17 @@ def test_first_sight(house_url: str, open_page: OpenPage) -> None:
     expect(page.locator("#problem")).to_be_hidden()
     SHOTS.mkdir(exist_ok=True)
     page.screenshot(path=SHOTS / "page.png")
+
+
+def test_a_statsd_line_shows_and_moves(real_house: RealHouse, open_page: OpenPage) -> None:
+    page = open_page(real_house.url).page
+    is_live(page)
+    for value in (41, 43):
+        real_house.send(f"bench.depth:{value}|g")
+        expect(page.get_by_role("button", name=re.compile("bench.depth"))).to_contain_text(str(value))
+    page.get_by_role("button", name=re.compile("bench.depth")).click()
+    real_house.send("bench.depth:47|g")
+    expect(page.locator(".pinned .facts")).to_contain_text("47")
 
 
 def test_nothing_comes_from_elsewhere(house_url: str, open_page: OpenPage) -> None:

@@ -54,6 +54,18 @@ def test_the_wait_ends_when_the_next_task_is_due() -> None:
     assert works.wait_seconds() == pytest.approx(0.25)
 
 
+def test_a_task_that_is_wanted_at_once_does_not_wait_for_its_slot() -> None:
+    clock, ran = HandClock(), list[str]()
+    works = Clockwork(
+        [Task(name="first", every_seconds=lambda: 10, run=lambda: ran.append("first"), at_once=True)], clock
+    )
+    assert works.wait_seconds() == 0
+    works.run_due()
+    works.run_due()
+    assert ran == ["first"]
+    assert works.wait_seconds() > 0
+
+
 def test_it_stops() -> None:
     works = Clockwork([_task("second", 1, [])], HandClock())
     works.start()

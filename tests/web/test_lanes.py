@@ -33,13 +33,15 @@ def _times_out() -> None:
 
 
 def test_only_so_many_run_and_only_so_many_wait(wait_until: Callable[..., None]) -> None:
-    free, running = threading.Event(), [0, 0]
+    free, full, running = threading.Event(), threading.Event(), [0, 0]
     lock = threading.Lock()
 
     def work() -> None:
         with lock:
             running[0] += 1
             running[1] = max(running)
+            if running[0] == 3:
+                full.set()
         assert free.wait(10)
         with lock:
             running[0] -= 1
@@ -47,7 +49,7 @@ def test_only_so_many_run_and_only_so_many_wait(wait_until: Callable[..., None])
     async def run() -> list[object]:
         lane = Lane("work", at_once=3, waiting=4)
         asked = [asyncio.ensure_future(lane.run(work, deadline_seconds=10)) for _ in range(9)]
-        await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        assert await asyncio.to_thread(full.wait, 10)
         free.set()
         answers = await asyncio.gather(*asked, return_exceptions=True)
         lane.close()

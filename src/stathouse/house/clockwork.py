@@ -27,11 +27,13 @@ class Task:
         name: for the log.
         every_seconds: says the length of its slot, asked each time, so that a reload can change it.
         run: does it.
+        at_once: run it at the start too, not only when its next slot begins.
     """
 
     name: str
     every_seconds: Callable[[], float]
     run: Callable[[], None]
+    at_once: bool = False
 
 
 class Clockwork:
@@ -45,7 +47,7 @@ class Clockwork:
     def __init__(self, tasks: Sequence[Task], clock: Clock) -> None:
         self._tasks = tasks
         self._clock = clock
-        self._done_slots = [self._slot(task, clock.now_ns()) for task in tasks]
+        self._done_slots = [None if task.at_once else self._slot(task, clock.now_ns()) for task in tasks]
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="stathouse-clockwork", daemon=True)
         self._looked = clock.monotonic()
@@ -81,6 +83,8 @@ class Clockwork:
 
     def wait_seconds(self) -> float:
         """Return how long nothing is due."""
+        if None in self._done_slots:
+            return 0.0
         now_ns = self._clock.now_ns()
         waits = (task.every_seconds() - (now_ns % int(task.every_seconds() * _NS)) / _NS for task in self._tasks)
         return min(_LONGEST_WAIT_SECONDS, *waits)

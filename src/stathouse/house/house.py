@@ -231,11 +231,17 @@ class House:
 
     def _tasks(self) -> list[Task]:
         return [
-            Task(name="reading the host", every_seconds=lambda: self.config.host.every_seconds, run=self._read_host),
+            Task(
+                name="reading the host",
+                every_seconds=lambda: self.config.host.every_seconds,
+                run=self._read_host,
+                at_once=True,
+            ),
             Task(
                 name="reading the processes",
                 every_seconds=lambda: self.config.host.processes_every_seconds,
                 run=self._read_processes,
+                at_once=True,
             ),
             Task(name="the flush", every_seconds=lambda: self.intervals.every_seconds, run=self._flush_if_over),
             Task(name="the pace", every_seconds=lambda: 1.0, run=self._measure),

@@ -1,0 +1,1 @@
+"""The limit of receiving, and how near the listener comes to it."""
