@@ -79,13 +79,13 @@ def start(name: str, *arguments: str) -> Iterator[Running]:
     with TemporaryDirectory(prefix="bench-") as text:
         folder = Path(text)
         command = _command(name, port, http_port, folder) + list(arguments)
-        log = (folder / "log").open("wb")
+        log = (folder / "output").open("wb")
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env={**os.environ, "HOME": text})
         running = Running(name=name, pid=process.pid, port=port, http_port=http_port)
         try:
             wait_until(lambda: udp_drops(port) >= 0 or process.poll() is not None, 30, f"{name} opening its socket")
             if process.poll() is not None:
-                raise RuntimeError(f"{name} ended: {(folder / 'log').read_text(errors='replace')[-2000:]}")
+                raise RuntimeError(f"{name} ended: {(folder / 'output').read_text(errors='replace')[-2000:]}")
             if name == "stathouse":
                 wait_until(lambda: is_ready(http_port), 30, "the house being ready")
             yield running

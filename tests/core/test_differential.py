@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stathouse._core import Aggregator, Distinct, Sketch, parse
+from stathouse.wire.globs import to_regex
 from stathouse.wire.tables import read_stream
 from tests.reference.aggregate import ReferenceAggregator, Row
 from tests.reference.parser import Limits
@@ -204,3 +205,16 @@ def test_any_bytes_are_a_sketch_or_an_error(data: bytes, first: bytes) -> None:
         except ValueError:
             continue
         assert kind.from_bytes(read.to_bytes()).to_bytes() == read.to_bytes()
+
+
+glob_texts = "ab.[]!-^*?"
+
+
+@settings(max_examples=500, deadline=None)
+@given(pattern=st.text(glob_texts, max_size=8), name=st.text(glob_texts, min_size=1, max_size=8))
+@example(pattern="[^a]", name="b")
+@example(pattern="[!]a]", name="b")
+def test_a_glob_means_the_same_in_the_running_interval_and_in_the_archive(pattern: str, name: str) -> None:
+    core = Aggregator()
+    core.feed(f"{name}:1|c".encode())
+    assert core.peek(start_ns=START, names=[pattern]).rows == bool(to_regex(pattern).fullmatch(name))

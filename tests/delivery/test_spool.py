@@ -265,3 +265,14 @@ def test_a_full_disk_takes_nothing_until_there_is_room(tmp_path: Path, clock: Cl
         found = [item.batch.body[:1] for item in spool.read(0, MUCH).batches]
         spool.close()
     assert found == [b"a", b"c"]
+
+
+def test_a_long_backlog_is_forgotten_part_by_part(spool: Spool) -> None:
+    spool.attach(["a"])
+    spool.commit([entry() for _ in range(5_000)])
+    assert not spool.trim()
+    spool.commit([], advances=[Advance(backend="a", mark=spool.end)])
+    assert spool.depth().batches == 904
+    assert spool.trim()
+    assert spool.depth().batches == 0
+    assert not spool.trim()

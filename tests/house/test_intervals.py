@@ -22,7 +22,18 @@ def test_starts_grow_when_the_wall_clock_is_set_back() -> None:
     intervals = Intervals(10, 1_234 * S)
     assert intervals.is_over(1_000 * S)
     intervals.begin_next(1_000 * S)
+    assert intervals.start_ns == 1_230 * S + 1
+
+
+def test_the_house_is_in_step_again_once_the_wall_clock_has_caught_up() -> None:
+    intervals = Intervals(10, 1_234 * S)
+    for now in (1_228 * S, 1_230 * S, 1_240 * S):
+        assert intervals.is_over(now)
+        before = intervals.start_ns
+        intervals.begin_next(now)
+        assert intervals.start_ns > before
     assert intervals.start_ns == 1_240 * S
+    assert not intervals.is_over(1_249 * S)
 
 
 def test_another_length_holds_from_the_next_interval_on() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from stathouse._core import Aggregator
+from stathouse.house import live as live_room
 from stathouse.house.live import Live
 from stathouse.model import Kind, Payload, Point
 from stathouse.wire.tables import read_stream
@@ -59,6 +62,18 @@ def test_flushed_rows_are_kept_only_while_somebody_looks() -> None:
     clock.move(60)
     live.offer_points([_gauge("x", 1)])
     assert live.read(["b"]) == []
+
+
+def test_what_is_kept_for_readers_has_a_bound_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_room, "_KEPT_BYTES", 1)
+    aggregator = Aggregator()
+    live = _live(aggregator, HandClock())
+    live.read(["*"])
+    for line in (b"a:1|c", b"b:1|c"):
+        aggregator.feed(line)
+        flushed = aggregator.flush(start_ns=5, now_ns=5)
+        live.offer_payload(Payload(table="points", rows=flushed.rows, body=flushed.body))
+    assert [row["name"] for row in live.read(["*"])] == ["b"]
 
 
 def test_the_busiest_come_first_and_idle_ones_of_the_last_interval_after_them() -> None:

@@ -6,6 +6,7 @@ import stat
 import threading
 from pathlib import Path
 
+import apsw
 import pytest
 
 from stathouse.backends.local import open as open_url
@@ -21,6 +22,7 @@ from tests.backends.local.support import (
     HandClock,
     counter,
     events_batch,
+    everything,
     open_archive,
     points_batch,
     values,
@@ -189,6 +191,74 @@ def test_files_and_folders_are_private(tmp_path: Path) -> None:
         mode = stat.S_IMODE(path.stat().st_mode)
         assert mode & 0o077 == 0 or path.name.startswith("catalogue"), path
         assert "passwd" not in str(path)
+
+
+def test_a_batch_on_the_way_is_answered_once(tmp_path: Path) -> None:
+    with open_archive(tmp_path, HandClock()) as archive:
+        batch = points_batch(1, [counter(1)])
+        running = points_batch(0, [counter(5)]).body
+
+        def answered() -> list[object]:
+            answer = archive.query(everything(), unflushed=running, on_the_way=[batch, events_batch(2, [])])
+            return [row.value for one in answer.series for row in one.rows]
+
+        assert answered() == [1.0, 5.0]
+        archive.write(batch)
+        assert answered() == [1.0, 5.0]
+        archive.seal()
+        assert answered() == [1.0, 5.0]
+
+
+def test_a_fault_of_the_program_in_a_seal_loses_no_row(tmp_path: Path) -> None:
+    class Broken(FaultyFiles):
+        fault: Exception | None = None
+
+        def sync_folder(self, folder: Path) -> None:
+            if self.fault is not None:
+                raise self.fault
+
+    files = Broken()
+    with open_archive(tmp_path, HandClock(), files=files) as archive:
+        archive.write(points_batch(1, [counter(1)]))
+        files.fault = RuntimeError("nobody thought of this")
+        with pytest.raises(RuntimeError):
+            archive.seal()
+        files.fault = None
+        archive.write(points_batch(2, [counter(2)]))
+        assert values(archive) == [1.0, 2.0]
+        assert archive.seal()
+        assert archive.durable_through() == name(2)
+        assert values(archive) == [1.0, 2.0]
+
+
+def test_rows_stay_with_the_sender_while_seals_fail(tmp_path: Path) -> None:
+    clock, files = HandClock(), FaultyFiles()
+    with open_archive(tmp_path, clock, files=files, seal_rows=5) as archive:
+        files.refuse = ("create", DISK_FULL)
+        outcomes = [archive.write(points_batch(i, [counter(n) for n in range(5)])) for i in range(1, 9)]
+        taken = [outcome.accepted for outcome in outcomes]
+        assert taken == [5, 5, 5, 0, 0, 0, 0, 0]
+        assert "sealing" in outcomes[-1].detail
+        files.refuse = None
+        clock.go(2 * MINUTE)
+        archive.tick()
+        assert archive.write(points_batch(4, [counter(1)])).accepted == 1
+
+
+def test_the_catalogue_is_completed_when_it_can_be_written_again(tmp_path: Path) -> None:
+    with open_archive(tmp_path, HandClock()) as archive:
+        archive._shelf.catalogue._writer.set_busy_timeout(0)
+        other = apsw.Connection(str(tmp_path / "catalogue.sqlite"))
+        other.execute("BEGIN IMMEDIATE")
+        archive.write(events_batch(1, [Event(key=("a",), id="1", time_ns=START)]))
+        archive.write(points_batch(2, [counter(1)]))
+        assert archive.seal()
+        assert archive.events(EventQuery()) == []
+        other.execute("ROLLBACK")
+        other.close()
+        archive.merge_once()
+        assert [event.id for event in archive.events(EventQuery())] == ["1"]
+        assert values(archive) == [1.0]
 
 
 def test_series_and_events_before_and_after_sealing(tmp_path: Path) -> None:

@@ -212,3 +212,32 @@ def test_a_manifest_of_a_newer_format_refuses_politely(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="newer Stathouse"):
         open_archive(tmp_path, clock)
     assert {one: one.read_bytes() for one in tmp_path.rglob("*") if one.is_file()} == before
+
+
+def test_a_file_that_goes_while_the_house_runs_is_missed_once(tmp_path: Path) -> None:
+    archive = filled(tmp_path, HandClock())
+    sealed(tmp_path)[0].unlink()
+    assert values(archive) == [3.0, 4.0]
+    assert "it is missing" in str(archive.stats()["problems"])
+    archive.close()
+
+
+def test_a_file_that_goes_does_not_stop_the_merging_of_the_others(tmp_path: Path) -> None:
+    clock = HandClock()
+    archive = filled(tmp_path, clock)
+    archive.write(points_batch(4, [counter(5, time_ns=START + 4)]))
+    archive.seal()
+    sealed(tmp_path)[0].unlink()
+    clock.go(3 * HOUR)
+    assert not archive.merge_once()
+    assert archive.merge_once()
+    assert values(archive) == [3.0, 4.0, 5.0]
+    archive.close()
+
+
+def test_damage_that_a_question_with_steps_meets_does_not_fail_the_question(tmp_path: Path) -> None:
+    archive = filled(tmp_path, HandClock())
+    zero_middle(sealed(tmp_path)[0])
+    (found,) = archive.query(everything(step_ns=HOUR)).series
+    assert [row.value for row in found.rows] == [7.0]
+    archive.close()

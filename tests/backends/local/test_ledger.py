@@ -65,3 +65,11 @@ def test_of_very_many_epochs_the_oldest_are_taken_as_had() -> None:
     assert BatchName(writer="a" * 32, epoch=3, sequence=1) in ledger
     assert BatchName(writer="a" * 32, epoch=1_499, sequence=2) not in ledger
     assert BatchName(writer="a" * 32, epoch=1_500, sequence=1) not in ledger
+
+
+def test_a_file_of_forgotten_epochs_is_covered() -> None:
+    ledger = Ledger()
+    ledger.add(BatchName(writer="a" * 32, epoch=epoch, sequence=1) for epoch in range(1, 1_500))
+    assert ledger.covers({"a" * 32: {"3": [[1, 5]], "1499": [[1, 1]]}})
+    assert not ledger.covers({"a" * 32: {"3": [[1, 5]], "1500": [[1, 1]]}})
+    assert not ledger.covers({"b" * 32: {"3": [[1, 5]]}})

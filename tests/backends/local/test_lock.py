@@ -10,6 +10,7 @@ import pytest
 
 from stathouse.backends.local.lock import hold
 from stathouse.errors import StoreLocked
+from tests.backends.local.support import HandClock, open_archive
 
 
 def test_the_second_is_refused_and_learns_the_url(tmp_path: Path) -> None:
@@ -61,3 +62,9 @@ def test_taking_the_lock_needs_no_other_package() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_an_archive_is_open_once(tmp_path: Path) -> None:
+    with open_archive(tmp_path, HandClock()), pytest.raises(StoreLocked):
+        open_archive(tmp_path, HandClock())
+    open_archive(tmp_path, HandClock()).close()

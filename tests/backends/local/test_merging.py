@@ -119,6 +119,55 @@ def test_rows_past_the_retention_go_file_by_file_or_out_of_a_file(tmp_path: Path
         assert values(archive) == [4.0]
 
 
+def test_a_series_that_was_forgotten_too_early_does_not_stop_the_retention(tmp_path: Path) -> None:
+    clock = HandClock()
+    with open_archive(tmp_path, clock, keep_days=10.0) as archive:
+        archive.write(points_batch(1, [counter(1)]))
+        archive.seal()
+        archive.write(
+            points_batch(2, [counter(2, time_ns=START + DAY, n="late"), counter(3, time_ns=START + 11 * DAY, n="z")])
+        )
+        archive.seal()
+        archive.write(points_batch(3, [counter(4, time_ns=START + 12 * DAY, n="new")]))
+        archive.seal()
+        # The house was down for some days: the first file goes whole, and with it what is known of the late series.
+        clock.time_ns = START + 13 * DAY + 12 * HOUR
+        while archive.merge_once():
+            pass
+        assert values(archive) == [3.0, 4.0]
+        assert min(entry.first_ns for entry in archive._shelf.manifest.files) == START + 11 * DAY
+        assert archive.stats()["problems"] == []
+
+
+def test_a_new_series_never_gets_the_rows_of_a_forgotten_one(tmp_path: Path) -> None:
+    with open_archive(tmp_path, HandClock()) as archive:
+        archive.write(points_batch(1, [counter(1), counter(2, name="gone")]))
+        archive.seal()
+        archive._shelf.catalogue.expire(START + DAY)
+        archive.write(points_batch(2, [counter(3, name="new")]))
+        archive.seal()
+        assert values(archive, "new") == [3.0]
+
+
+def test_a_merge_is_given_up_when_the_archive_is_closed(tmp_path: Path) -> None:
+    clock = HandClock()
+    with open_archive(tmp_path, clock) as archive:
+        for sequence in (1, 2):
+            archive.write(points_batch(sequence, [counter(sequence)]))
+            archive.seal()
+        clock.go(3 * HOUR)
+
+        def stop() -> None:
+            raise merging.Interrupted
+
+        merger = merging.Merger(archive._shelf, pause=stop)
+        assert not merger.merge_once()
+        assert merger.failures == 0
+        assert not list(tmp_path.glob("**/.tmp-*"))
+        assert archive.merge_once()
+        assert values(archive) == [1.0, 2.0]
+
+
 def test_late_rows_do_not_rewrite_a_finished_hour_at_once(tmp_path: Path) -> None:
     clock = HandClock()
     with open_archive(tmp_path, clock) as archive:
