@@ -37,7 +37,7 @@ define step
 @( $(2) ) >$(LOGS)/$(@F).log 2>&1 || { code=$$?; cat $(LOGS)/$(@F).log >&2; echo "failed: $(1)" >&2; exit $$code; }
 endef
 
-.PHONY: help run setup test test-rust test-page test-python docs bench pins dist clean
+.PHONY: help run page setup test test-rust test-page test-python docs bench pins dist clean
 .PHONY: lint lint-ruff lint-types lint-stub lint-imports lint-page lint-rust
 
 help: ## this list
@@ -46,6 +46,8 @@ help: ## this list
 run: ## build what is needed, then start the house (ARGS="--http-port 9000" are its options)
 	@$(MAKE) -s -j2 $(READY)/installed
 	@exec $(BIN)/stathouse serve $(ARGS)
+
+page: $(PAGE) ## the web page alone
 
 setup: ## all that run, test, lint and docs need
 	@$(MAKE) -s -j2 $(READY)/installed $(READY)/dev

@@ -10,6 +10,9 @@
 //! `overflow=true`; past `max_series` in all, to `stathouse.overflow` with `kind=<kind>,overflow=true`. Overflow series do
 //! not count against the limits, so there are at most as many as live names, and four. The name `stathouse.overflow` is
 //! reserved: a line with it is `bad_name`.
+//!
+//! Texts are bounded as well, because a line of many long tags is some kilobytes: once names, tags and keys take
+//! [`TEXT_PER_SERIES`] bytes for each series that there may be, a new series finds no room, as past `max_series`.
 
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
@@ -24,6 +27,8 @@ use crate::tags;
 /// Keys that a series has at most: its canonical text and some of the forms it is sent in.
 const KEYS: usize = 5;
 const INLINE: usize = 40;
+/// Bytes of text for each of `max_series`: several times what long names and tags with all their keys take.
+const TEXT_PER_SERIES: usize = 2_048;
 const OVERFLOW: &str = "stathouse.overflow";
 /// A series that has no cell.
 pub const NONE: u32 = u32::MAX;
@@ -122,6 +127,10 @@ impl Key {
         }
     }
 
+    fn long_bytes(&self) -> usize {
+        self.long.as_ref().map_or(0, |long| long.len())
+    }
+
     fn text(&self) -> &[u8] {
         match &self.long {
             None => self.inline.get(..self.length as usize).unwrap_or_default(),
@@ -162,6 +171,8 @@ pub struct Directory {
     free_series: Vec<u32>,
     names: HashTable<Name>,
     live: usize,
+    /// Bytes of all identities, and of the keys that have memory of their own.
+    text_bytes: usize,
 }
 
 impl Directory {
@@ -196,10 +207,16 @@ impl Directory {
         if known.is_some() && of_name >= limits.max_series_per_name {
             return Ok(Place::Overflow(self.overflow(name, &[], kind, limits)));
         }
-        if self.live >= limits.max_series {
+        if self.live >= limits.max_series || !self.has_text_room(limits) {
             return Ok(Place::Overflow(self.overflow(OVERFLOW, &[("kind", kind.word())], kind, limits)));
         }
         Ok(Place::Own(self.make(text, name_bytes, kind, true)))
+    }
+
+    /// Say whether the texts leave room for another one.
+    #[must_use]
+    pub const fn has_text_room(&self, limits: &SeriesLimits) -> bool {
+        self.text_bytes < limits.max_series.saturating_mul(TEXT_PER_SERIES)
     }
 
     /// Remember a raw key of a series, if it has room for one more.
@@ -215,9 +232,11 @@ impl Directory {
         };
         *place = number;
         known.key_count += 1;
+        let key = Key::new(key, series);
+        self.text_bytes += key.long_bytes();
         match self.keys.get_mut(number as usize) {
-            Some(free) => *free = Key::new(key, series),
-            None => self.keys.push(Key::new(key, series)),
+            Some(free) => *free = key,
+            None => self.keys.push(key),
         }
         self.table.insert_unique(spread(hash), (hash, number), |entry| spread(entry.0));
     }
@@ -231,11 +250,13 @@ impl Directory {
                 entry.remove();
             }
             if let Some(key) = self.keys.get_mut(key as usize) {
+                self.text_bytes -= key.long_bytes();
                 key.long = None;
             }
             self.free_keys.push(key);
         }
         self.live -= usize::from(series.counted);
+        self.text_bytes -= series.identity.text.len();
         let name = series.identity.name();
         let hash = self.hash(name.as_bytes());
         if let Ok(mut entry) = self.names.find_entry(spread(hash), |known| *known.text == *name) {
@@ -303,6 +324,7 @@ impl Directory {
             self.hot.push(hot);
         }
         self.live += usize::from(counted);
+        self.text_bytes += text.len();
         self.add_key(text.as_bytes(), number);
         let name = text.get(..name_bytes).unwrap_or_default();
         // The kinds of the one global overflow name differ.
@@ -395,6 +417,22 @@ mod tests {
     }
 
     #[test]
+    fn long_texts_are_bounded_in_all() {
+        let mut directory = Directory::default();
+        let limits = limits(10, 10);
+        let texts: Vec<String> = (0..10).map(|at| format!("m{at}\nk={}", "v".repeat(4_000))).collect();
+        let own =
+            texts.iter().filter(|text| place(&mut directory, text, &limits).is_ok_and(|placed| !placed.1)).count();
+        assert_eq!(own, 3);
+        assert!(!directory.has_text_room(&limits));
+        for number in 0..4 {
+            directory.remove(number);
+        }
+        assert_eq!(directory.text_bytes, 0);
+        assert!(place(&mut directory, &texts[9], &limits).is_ok_and(|placed| !placed.1));
+    }
+
+    #[test]
     fn forgets_whole_series() {
         let mut directory = Directory::default();
         let limits = limits(100, 100);
@@ -411,6 +449,7 @@ mod tests {
             assert_eq!(directory.live(), 100);
             (0..100).for_each(|number| directory.remove(number));
             assert_eq!((directory.live(), directory.table.len(), directory.names.len()), (0, 0, 0));
+            assert_eq!(directory.text_bytes, 0);
         }
         assert_eq!((directory.keys.len(), directory.hot.len()), (200, 100));
     }

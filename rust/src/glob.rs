@@ -1,4 +1,8 @@
-//! Globs over series names, as `fnmatch` reads them: `*`, `?`, `[a-z]`, `[!a-z]`; an unclosed `[` is itself.
+//! Globs over series names: `*`, `?`, `[a-z]`, `[!a-z]` (or `[^a-z]`); an unclosed `[` is itself.
+//!
+//! `stathouse.wire.globs` reads them alike, so a question means the same in the running interval and in the archive.
+
+const NEGATIONS: [char; 2] = ['!', '^'];
 
 /// Say whether the pattern matches the whole text.
 #[must_use]
@@ -48,7 +52,7 @@ fn one<'p, 't>(pattern: &'p str, text: &'t str) -> Option<(&'p str, &'t str)> {
 
 /// Split what follows a `[` at its `]`, which may be the class's first member.
 fn class(text: &str) -> Option<(&str, &str)> {
-    let start = usize::from(text.starts_with('!'));
+    let start = usize::from(text.starts_with(NEGATIONS));
     let body = text.get(start..)?;
     let first = body.chars().next()?;
     let end = body.get(first.len_utf8()..)?.find(']')? + first.len_utf8() + start;
@@ -56,7 +60,7 @@ fn class(text: &str) -> Option<(&str, &str)> {
 }
 
 fn has(class: &str, character: char) -> bool {
-    let (negated, mut rest) = match class.strip_prefix('!') {
+    let (negated, mut rest) = match class.strip_prefix(NEGATIONS) {
         Some(rest) => (true, rest),
         None => (false, class),
     };
@@ -80,7 +84,7 @@ mod tests {
     use super::matches;
 
     #[test]
-    fn as_fnmatch() {
+    fn classes_and_stars() {
         for (pattern, text, expected) in [
             ("", "", true),
             ("", "a", false),
@@ -94,6 +98,8 @@ mod tests {
             ("[a-c]x", "bx", true),
             ("[!a-c]x", "bx", false),
             ("[!a-c]x", "dx", true),
+            ("[^a-c]x", "bx", false),
+            ("[^a-c]x", "dx", true),
             ("[]]", "]", true),
             ("[a-]", "-", true),
             ("[abc", "[abc", true),

@@ -159,7 +159,7 @@ impl State {
         if let Some((count, shown)) = self.rejected.get_mut(reason as usize) {
             *count += 1;
             shown.clear();
-            shown.extend(line.iter().take(SHOWN_BYTES));
+            shown.extend_from_slice(line.get(..SHOWN_BYTES).unwrap_or(line));
         }
     }
 
@@ -194,7 +194,7 @@ impl State {
         match self.directory.place(&self.canonical, name_bytes, kind, &self.series_limits)? {
             Place::Own(series) => {
                 set_raw_key(&mut self.raw_key, line);
-                if self.raw_key != self.canonical.as_bytes() {
+                if self.raw_key != self.canonical.as_bytes() && self.directory.has_text_room(&self.series_limits) {
                     self.directory.add_key(&self.raw_key, series);
                 }
                 *target = Target::Known(series);

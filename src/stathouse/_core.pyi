@@ -37,8 +37,9 @@ class Aggregator:
     """Folds samples into series. Safe for any number of threads; the GIL is released around the work.
 
     Limits hold for live series; a sample past them goes to an overflow series of its kind that keeps totals exact:
-    past ``max_series_per_name`` to the same name with the one tag ``overflow=true``, past ``max_series`` to
-    ``stathouse.overflow`` with ``kind=<kind>,overflow=true``. That name is reserved: a line with it is ``bad_name``.
+    past ``max_series_per_name`` to the same name with the one tag ``overflow=true``, past ``max_series`` (or 2 KiB of
+    names and tags for each of them) to ``stathouse.overflow`` with ``kind=<kind>,overflow=true``. That name is
+    reserved: a line with it is ``bad_name``.
     """
 
     def __new__(
@@ -57,6 +58,10 @@ class Aggregator:
         """Parse and fold lines separated by newlines; ``now_ns`` (Unix ns) is what ``|T`` times are checked against."""
     def flush(self, *, start_ns: int, now_ns: int) -> Flush:
         """Hand over the interval that began at ``start_ns`` and begin the next; drops series idle past their time.
+
+        Args:
+            start_ns: start of the interval that ends, Unix ns; it is the time of its rows.
+            now_ns: a steady clock in ns, any origin; lifetimes of idle series are counted in it.
 
         Receivers wait only while the interval is swapped, never while it is encoded.
         """

@@ -64,7 +64,7 @@ def test_an_empty_house_says_how_to_send(open_page: OpenPage) -> None:
     with FixtureHouse(shop=False) as house:
         page = open_page(house.url).page
         hint = page.locator(".hint")
-        expect(hint).to_contain_text('echo "shop.orders:3|c" | nc -u -w0 127.0.0.1 8125')
+        expect(hint).to_contain_text('echo "shop.orders:3|c" | nc -u -w1 127.0.0.1 8125')
         house.post([{"name": "shop.orders", "kind": "counter", "value": 3}])
         expect(row(page, "shop.orders")).to_be_visible()
         expect(hint).to_be_hidden()

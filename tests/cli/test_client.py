@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import ssl
+import subprocess
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +35,18 @@ def test_get_returns_the_document_and_sends_the_token(house: TinyHouse, tmp_path
     ("status", "body", "kind", "said"),
     [
         (400, {"error": _BAD_STEP}, InputError, "step: a step of 0. Write 1m."),
-        (401, {"error": {"problem": "no token."}}, ConfigError, "Name a token with --token-file."),
+        (
+            401,
+            {"error": {"problem": "this needs a token", "advice": "Send the header: Authorization: Bearer TOKEN"}},
+            ConfigError,
+            "says: this needs a token. Name the file of a token with --token-file.",
+        ),
+        (
+            403,
+            {"error": {"reason": "bad_host", "problem": "a foreign Host", "advice": "Add it."}},
+            ConfigError,
+            "says: a foreign Host. Add it.",
+        ),
         (403, b"<html>", ConfigError, "Forbidden"),
         (
             404,
@@ -75,6 +89,29 @@ def test_a_server_that_never_answers_is_given_up() -> None:
         connection = Connection(url=url, timeout_seconds=0.2)
         with HouseClient(connection) as client, pytest.raises(HouseUnreachable, match="no answer in time"):
             client.get("/api/status")
+
+
+@pytest.mark.requires("openssl")
+def test_a_certificate_that_is_not_trusted_is_said(tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    make = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=house"
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(["openssl", *make.split(), *names], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def shake_hands() -> None:
+            connection, _ = server.accept()
+            with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True):
+                pass
+
+        thread = threading.Thread(target=shake_hands)
+        thread.start()
+        connection = Connection(url=f"https://127.0.0.1:{server.getsockname()[1]}")
+        with HouseClient(connection) as client, pytest.raises(ConfigError, match=r"is not trusted.*--ca-file"):
+            client.get("/api/status")
+        thread.join()
 
 
 def test_a_server_that_breaks_off_is_unreachable() -> None:

@@ -20,7 +20,7 @@ def test_it_says_what_came_in_what_is_stored_and_what_was_lost(
     assert said["came"].endswith("1,234,567 samples, 1,234,555 accepted, 310.5 a second now")
     assert said["lost"].endswith("24 (7 dropped by the kernel; 12 rejected: bad_value; 5 dropped: queue_full)")
     assert said["accounts"].endswith("add up (residual 0)")
-    assert said["series"].endswith("312 live of 100,000, 400 kept, 9 over the limits (most: user. 8)")
+    assert said["series"].endswith("312 live of 100,000, 400 in sealed files, 9 over the limits (most: user. 8)")
     assert said["udp"].split() == ["udp", "127.0.0.1:8125", "12,345", "999", "7"]
     assert said["local"].split()[2:] == ["ok", "33,376", "0", "0", "624", "9", "s"]
 

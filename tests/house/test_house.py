@@ -1,4 +1,4 @@
-"""A house in this process, on free ports: what it answers between a flush and the archive, and what a reload changes."""
+"""A house in this process, on free ports: what it answers between a flush and the archive, and what a reload takes."""
 
 from __future__ import annotations
 

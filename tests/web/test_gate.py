@@ -125,6 +125,10 @@ def test_a_head_that_is_too_large_is_refused(shared: Served, size: int) -> None:
     assert answer == b"" or answer.split()[1] in (b"400", b"431")
 
 
+def test_an_address_counts_as_part_of_the_head(shared: Served) -> None:
+    assert shared.ask("/healthz?" + "x" * 20_000).status in (400, 431)
+
+
 def test_two_lengths_are_refused(served: Served) -> None:
     smuggled = b"0\r\n\r\nGET /api/status HTTP/1.1\r\nHost: localhost\r\n\r\n"
     head = b"POST /api/points HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"

@@ -175,6 +175,21 @@ def test_a_commit_that_never_comes_is_not_called_kept() -> None:
     assert "Idempotency-Key" in reply.error["advice"]
 
 
+def test_a_house_that_is_busy_may_still_keep_what_it_was_sent() -> None:
+    free = threading.Event()
+
+    class BusyHouse(TinyHouse):
+        def put(self, payload: Payload, *, key: str = "") -> Future[BatchName]:
+            assert free.wait(10)
+            return super().put(payload, key=key)
+
+    with serve(BusyHouse(), query_seconds=0.2) as served:
+        reply = served.post("/api/points", {"points": [POINT]})
+        free.set()
+    assert (reply.status, reply.error["reason"]) == (503, "deadline")
+    assert "Idempotency-Key" in reply.error["advice"]
+
+
 @pytest.mark.parametrize(
     ("path", "media_type", "status"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -180,3 +181,26 @@ def test_reading_takes_linear_time(body: bytes) -> None:
     except InputError as error:
         assert len(str(error)) < 300
     assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"x" * 1_000_000,
+        b"x," + b"\\" * 1_000_000,
+        b'x t="' + b"y" * 1_000_000,
+        b'x t="' + b"\\" * 1_000_000 + b'"',
+        b"\n" * 1_000_000 + b"x",
+        b"#\n" * 500_000 + b"x",
+    ],
+    ids=["measurement", "key", "open text", "escapes", "blank lines", "comments"],
+)
+def test_a_body_is_read_in_memory_of_its_own_size(body: bytes) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError):
+            parse(body, now_ns=NOW)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 10 * len(body)

@@ -138,7 +138,7 @@ export class Browser {
     this.hint.hidden = !this.known || others || this.searching || !this.hint.dataset["to"];
     if (this.hint.hidden) return;
     const [host = "127.0.0.1", port = "8125"] = splitAddress(this.hint.dataset["to"] ?? "");
-    const line = `echo "shop.orders:3|c" | nc -u -w0 ${host} ${port}`;
+    const line = `echo "shop.orders:3|c" | nc -u -w1 ${host} ${port}`;
     if (this.hint.textContent?.includes(line)) return;
     const copy = button("Copy", { class: "plain" }, () => void navigator.clipboard?.writeText(line));
     this.hint.replaceChildren(

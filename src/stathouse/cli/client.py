@@ -22,6 +22,7 @@ __all__ = ["DEFAULT_CONNECTION", "DEFAULT_URL", "Connection", "HouseClient", "is
 DEFAULT_URL: Final = "http://127.0.0.1:8127"
 
 _ERROR_BYTES: Final = 65_536
+_ERROR_PARTS: Final = ("reason", "problem", "advice", "where")
 _PARAMETERS = Sequence[tuple[str, str]]
 
 
@@ -115,6 +116,11 @@ class HouseClient:
         except httpx2.TimeoutException as error:
             raise HouseUnreachable(self.url, "no answer in time") from error
         except httpx2.TransportError as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise ConfigError(
+                    f"the certificate of {self.url} is not trusted: {error}.",
+                    advice="Name its file with --ca-file, and with --url a host that it is for.",
+                ) from error
             raise HouseUnreachable(self.url, str(error) or type(error).__name__) from error
 
 
@@ -161,10 +167,13 @@ def _trust(ca_file: str) -> ssl.SSLContext | bool:
 
 def _refusal(url: str, response: httpx2.Response) -> StathouseError:
     """Return the error that a refusing answer stands for."""
-    reason, text, where = _said(response)
+    reason, problem, advice, where = _said(response)
+    text = f"{problem} {advice}".rstrip()
     status = response.status_code
-    if status in (401, 403):
-        return ConfigError(f"the house at {url} says: {text}", advice="Name a token with --token-file.")
+    if status == 401:
+        return ConfigError(f"the house at {url} says: {problem}", advice="Name the file of a token with --token-file.")
+    if status == 403:
+        return ConfigError(f"the house at {url} says: {text}")
     if status == 404 and where:
         return UnknownSeries(response.url.params.get("series", where))
     if status == 404:
@@ -176,8 +185,8 @@ def _refusal(url: str, response: httpx2.Response) -> StathouseError:
     return StathouseError(f"the house at {url} answers {status}: {text}")
 
 
-def _said(response: httpx2.Response) -> tuple[str, str, str]:
-    """Return reason, text and place from the house's error document."""
+def _said(response: httpx2.Response) -> tuple[str, str, str, str]:
+    """Return reason, problem as a sentence, advice and place from the house's error document."""
     body = b""
     for part in response.iter_bytes():
         body += part
@@ -185,10 +194,10 @@ def _said(response: httpx2.Response) -> tuple[str, str, str]:
             break
     try:
         error = json.loads(body)["error"]
-        text = " ".join(str(error[name]) for name in ("problem", "advice") if error.get(name))
-        return str(error.get("reason", "")), text, str(error.get("where") or "")
+        reason, problem, advice, where = (str(error.get(name) or "") for name in _ERROR_PARTS)
+        return reason, problem if problem.endswith(".") else f"{problem}.", advice, where
     except (ValueError, KeyError, TypeError, AttributeError):
-        return "", response.reason_phrase or f"status {response.status_code}", ""
+        return "", response.reason_phrase or f"status {response.status_code}", "", ""
 
 
 def _seconds(text: str) -> float:

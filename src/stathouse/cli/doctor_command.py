@@ -46,8 +46,8 @@ def _doctor(
     options, found = _config(config, flags)
     if connection.url == DEFAULT_URL:
         connection = replace(connection, url=house.url_of(options))
-    status, troubles = house.ask(replace(connection, timeout_seconds=min(connection.timeout_seconds, 5.0)))
-    here = status is not None and is_loopback(connection.url)
+    answers, status, troubles = house.ask(replace(connection, timeout_seconds=min(connection.timeout_seconds, 5.0)))
+    here = answers and is_loopback(connection.url)
     findings = [*found, *_findings(options, ours=here), *troubles]
     if status is not None:
         findings += house.check_running(status, time.time())

@@ -77,4 +77,6 @@ def _as_known(error: Exception) -> Exception:
 
 
 def _unexpected(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename} cannot be used: {error.strerror} (--debug shows where)"
     return f"{type(error).__name__}: {error} (--debug shows where)"

@@ -115,10 +115,11 @@ def _reload(house: House, reload: Callable[[], HouseConfig], source: str, notifi
 def _greeting(house: House) -> str:
     doors = {str(door["door"]): str(door["address"]) for door in house.entrance.doors.stats()}
     statsd = ", ".join(f"{door} {address}" for door, address in doors.items())
+    host, _, port = doors.get("udp", "127.0.0.1:8125").rpartition(":")
     return f"""stathouse is up: {house.entrance.url}
   statsd  {statsd}
   data    {house.data}
-  try     echo "shop.orders:3|c" | nc -u -w0 {doors.get("udp", "127.0.0.1:8125").replace(":", " ")}
+  try     echo "shop.orders:3|c" | nc -u -w1 {host.strip("[]")} {port}
   stop    Ctrl-C"""
 
 
@@ -137,7 +138,9 @@ class _TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
         text = f"{at} {record.levelname.lower():7} {_escaped(record.getMessage())}"
-        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+        if not record.exc_info:
+            return text
+        return "\n".join([text, *map(_escaped, self.formatException(record.exc_info).split("\n"))])
 
 
 class _JsonLines(logging.Formatter):

@@ -32,7 +32,8 @@ The house runs without any configuration. What you want to change, you set in on
 - A value that is set later replaces an earlier one as a whole, a list or a table too.
 - In a flag or a variable, a list is separated by commas, tags are written `key=value,key2=value2`, and
   `backends` is a list of URLs. An empty variable sets nothing.
-- `SIGHUP` (`systemctl reload stathouse`) reads the file again.
+- `SIGHUP` (`systemctl reload stathouse`) reads the file again. `[host]`, `[series]` and
+  `statsd.flush_every_seconds` hold at once; of any other option that was changed the log says that it needs a restart.
 - A secret never stands in the file, only the name of a file or of a variable that holds it.
 - In Kubernetes, a service called `stathouse` puts variables such as `STATHOUSE_PORT` and `STATHOUSE_SERVICE_HOST`
   into every pod beside it. They are ignored. A service called `stathouse-statsd` would set `STATHOUSE_STATSD_PORT`

@@ -203,7 +203,7 @@ class Committer:
                 results = self._spool.commit([item.entry for item in taken], losses=work.losses, advances=work.advances)
             else:
                 results = []
-                while self._spool.tidy() and not self._pressing():
+                while (self._spool.trim() or self._spool.tidy()) and not self._pressing():
                     pass
         except StoreError as error:
             self._give_back(work, error)

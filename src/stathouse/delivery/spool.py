@@ -186,6 +186,18 @@ class Spool:
         except apsw.Error as error:
             raise StoreError(f"{self._folder.path} cannot be written now: {error}.") from error
 
+    def trim(self) -> bool:
+        """Forget a further part of what every backend has, after a long backlog; False when nothing is left of it.
+
+        Raises:
+            StoreError: as :meth:`commit`.
+        """
+        marks = self._state.cursors.values()
+        if min((mark.position for mark in marks), default=0) <= self._state.trimmed.position:
+            return False
+        self.commit(())
+        return True
+
     def tidy(self) -> bool:
         """Give some free pages back to the disk; True while there are more than are kept for reuse."""
         writer = self._writer

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from stathouse._core import Aggregator
-from stathouse.backends.local.lock import hold
+from stathouse.backends.local.lock import FolderLock, hold
 from stathouse.config.options import HouseConfig
 from stathouse.errors import AddressTaken, ConfigError
 from stathouse.model import Tags
@@ -55,7 +55,7 @@ class Entrance:
             global_tags=self.tags,
         )
         with ExitStack() as stack:
-            lock = stack.enter_context(hold(data))
+            lock = stack.enter_context(_hold(data))
             self.http_socket = stack.enter_context(_http_socket(config.http.host, config.http.port))
             self.url = _url(config, self.http_socket.getsockname()[1])
             lock.set_url(self.url)
@@ -70,6 +70,17 @@ class Entrance:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._close()
+
+
+def _hold(data: Path) -> FolderLock:
+    try:
+        return hold(data)
+    except OSError as error:
+        raise ConfigError(
+            f"{error.filename or data} cannot be used: {error.strerror}.",
+            where="data",
+            advice="Choose a folder of your own with --data.",
+        ) from error
 
 
 def _http_socket(host: str, port: int) -> socket.socket:

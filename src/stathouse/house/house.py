@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, runtime_checkable
@@ -13,7 +14,7 @@ from typing import Protocol, runtime_checkable
 from stathouse.config import backend_names, open_backend
 from stathouse.config.options import HouseConfig
 from stathouse.delivery import Delivery, DeliveryOptions
-from stathouse.errors import ConfigError, Overloaded
+from stathouse.errors import ConfigError, Overloaded, StathouseError
 from stathouse.house import numbers, status
 from stathouse.house.accounts import Accounts
 from stathouse.house.clockwork import Clockwork, Task
@@ -23,6 +24,7 @@ from stathouse.house.live import Live
 from stathouse.house.pace import Pace
 from stathouse.model import (
     Answer,
+    Batch,
     BatchName,
     Clock,
     Event,
@@ -46,6 +48,7 @@ __all__ = ["House"]
 
 _NS = 1_000_000_000
 _CLOCK_JUMP_SECONDS = 2.0
+_COMMIT_SECONDS = 2.0
 
 _log = logging.getLogger("stathouse.house")
 
@@ -57,6 +60,22 @@ class HasStats(Protocol):
     def stats(self) -> Mapping[str, object]:
         """Return its numbers."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Handed:
+    """Rows of the last flush, on their way through the spool to the backends."""
+
+    payload: Payload
+    future: Future[BatchName]
+
+    def batch(self) -> Batch | None:
+        """Wait for the name that the rows are kept under; None when they were refused, or it takes too long."""
+        try:
+            name = self.future.result(_COMMIT_SECONDS)
+        except (StathouseError, TimeoutError):
+            return None
+        return Batch(name=name, table=self.payload.table, rows=self.payload.rows, body=self.payload.body)
 
 
 class House:
@@ -95,6 +114,7 @@ class House:
         self.delivery = Delivery(data / "spool", self.writers, clock=clock, options=_delivery_options(config))
         self.accounts = Accounts(entrance.aggregator, self.delivery.counts)
         self._buffer: list[Point] = []
+        self._handed: list[_Handed] = []
         self._host = host.HostSource()
         self._processes = host.Processes(top=config.host.top_processes)
         self._process_table = host.ProcessTable(time_ns=0)
@@ -142,14 +162,15 @@ class House:
         began = self.clock.monotonic()
         with self.accounts.handover:
             start_ns = self.intervals.begin_next(self.clock.now_ns())
-            flushed = self.entrance.aggregator.flush(start_ns=start_ns, now_ns=self.clock.now_ns())
+            # Lifetimes of idle series are counted in steady time: a wall clock that is set must not end them all.
+            steady_ns = int(self.clock.monotonic() * _NS)
+            flushed = self.entrance.aggregator.flush(start_ns=start_ns, now_ns=steady_ns)
             payload = Payload(table="points", rows=flushed.rows, body=flushed.body)
-            self._buffer_points(self._own.make(status.own_numbers(self), start_ns))
+            self._buffer_points(self._own_points(start_ns))
             points, self._buffer = self._buffer, []
             self.accounts.waiting = 0
-            for part in (payload, points_payload(points)):
-                if part.rows:
-                    self._put_counted(part)
+            parts = [part for part in (payload, points_payload(points)) if part.rows]
+            self._handed = [_Handed(payload=part, future=future) for part in parts if (future := self._put(part))]
         self.now.offer_payload(payload, is_flush=True)
         self.pace.flushed(rows=flushed.rows, seconds=self.clock.monotonic() - began)
 
@@ -160,9 +181,9 @@ class House:
         return status.document(self)
 
     def ready(self) -> tuple[bool, list[str]]:
-        """Say whether the house does what it promises, and what is wrong when it does not."""
+        """Say whether the house does what it promises; and what is wrong when it does not, or was and is no more."""
         problems = status.problems(self)
-        return self.is_up and not problems, problems
+        return self.is_up and not problems, [*problems, *status.remarks(self)]
 
     def answer(self, query: Query, *, unflushed: bool = True) -> Answer:
         """Answer a question about points, the running interval included unless told otherwise.
@@ -171,8 +192,11 @@ class House:
             InputError: the question makes no sense.
             ConfigError: no backend can answer.
         """
-        running = self._running_rows(query) if unflushed else None
-        return self._readable().query(query, unflushed=running)
+        reader = self._readable()
+        if not unflushed:
+            return reader.query(query)
+        running, handed = self._running_rows(query)
+        return reader.query(query, unflushed=running, on_the_way=[batch for one in handed if (batch := one.batch())])
 
     def series(self, *, search: str, limit: int) -> Sequence[SeriesInfo]:
         """Return the series that are kept, and those that have just appeared, by name."""
@@ -226,7 +250,7 @@ class House:
             self.intervals.change_length(config.statsd.flush_every_seconds)
             self._processes = host.Processes(top=config.host.top_processes)
             self._descriptions = _descriptions(config)
-            self.config = config
+            self.config = status.reloaded(self.config, config)
         return [option for option in changed if not option.startswith(status.RELOADABLE)]
 
     def _tasks(self) -> list[Task]:
@@ -255,8 +279,7 @@ class House:
         if self.config.host.enabled:
             now_ns, slot_ns = self.clock.now_ns(), int(self.config.host.every_seconds * _NS)
             points = self._host.read(self.clock.monotonic(), now_ns - now_ns % slot_ns)
-            if self.tags:
-                points = [_tagged(point, self.tags) for point in points]
+            points = _tagged(points, self.tags)
             with self.accounts.handover:
                 self._buffer_points(points)
             self.now.offer_points(points)
@@ -281,7 +304,7 @@ class House:
             )
             with self.accounts.handover:
                 self.accounts.direct += 1
-                self._put_counted(events_payload([event]))
+                self._put(events_payload([event]))
 
     def _buffer_points(self, points: Sequence[Point]) -> None:
         rows = sum(len(point.fields) for point in points)
@@ -289,19 +312,33 @@ class House:
         self.accounts.direct += rows
         self.accounts.waiting += rows
 
-    def _put_counted(self, payload: Payload) -> None:
+    def _own_points(self, time_ns: int) -> list[Point]:
+        """Return the house's own numbers as points; none when they cannot be read."""
+        try:
+            return _tagged(self._own.make(status.own_numbers(self), time_ns), self.tags)
+        except Exception:
+            # What the house has to say of itself must not cost the rows that others sent.
+            _log.exception("the house's own numbers could not be read")
+            return []
+
+    def _put(self, payload: Payload) -> Future[BatchName] | None:
         """Hand rows over; delivery counts them as dropped when it has no room."""
         try:
-            self.delivery.put(payload)
+            return self.delivery.put(payload)
         except Overloaded as error:
             _log.warning("%d rows dropped: %s", payload.rows, error)
+            return None
 
-    def _running_rows(self, query: Query) -> bytes | None:
-        """Return the rows of the running interval that the question may be about."""
-        peeked = self.entrance.aggregator.peek(start_ns=self.intervals.start_ns, names=[query.series], limit=100_000)
+    def _running_rows(self, query: Query) -> tuple[bytes | None, list[_Handed]]:
+        """Return the rows of the running interval that the question may be about, and what the last flush handed over.
+
+        Both at one moment: a flush in between would show its rows twice or not at all.
+        """
         with self.accounts.handover:
-            waiting = list(self._buffer)
-        return self.now.join(peeked.body if peeked.rows else b"", waiting, query.series)
+            start_ns = self.intervals.start_ns
+            peeked = self.entrance.aggregator.peek(start_ns=start_ns, names=[query.series], limit=100_000)
+            waiting, handed = list(self._buffer), self._handed
+        return self.now.join(peeked.body if peeked.rows else b"", waiting, query.series), handed
 
     def _readable(self) -> Reader:
         if self.reader is None:
@@ -344,11 +381,8 @@ def _descriptions(config: HouseConfig) -> Mapping[str, Description]:
     return {**host.DESCRIPTIONS, **numbers.DESCRIPTIONS, **named}
 
 
-def _tagged(point: Point, tags: Tags) -> Point:
-    return Point(
-        name=point.name,
-        tags=canonical((*tags, *point.tags)),
-        time_ns=point.time_ns,
-        kind=point.kind,
-        fields=point.fields,
-    )
+def _tagged(points: list[Point], tags: Tags) -> list[Point]:
+    """Return points with the house's tags; a point's own tag goes first."""
+    if not tags:
+        return points
+    return [replace(point, tags=canonical((*tags, *point.tags))) for point in points]

@@ -12,8 +12,8 @@ _NS: Final = 1_000_000_000
 class Intervals:
     """The running interval and the one after it.
 
-    Starts always grow, also when the wall clock is set back: an interval that would begin before the running one
-    begins one length after it instead.
+    Starts always grow, also when the wall clock is set back: an interval that would begin before the one that ended
+    begins a nanosecond after it instead. So they are in step again as soon as the wall clock has passed them.
 
     Args:
         every_seconds: the length.
@@ -41,7 +41,7 @@ class Intervals:
     def begin_next(self, now_ns: int) -> int:
         """Begin the interval of now and return the start of the one that ended."""
         ended = self._start_ns
-        self._start_ns = max(now_ns - now_ns % self._length_ns, ended + self._length_ns)
+        self._start_ns = max(now_ns - now_ns % self._length_ns, ended + 1)
         return ended
 
     def change_length(self, every_seconds: float) -> None:

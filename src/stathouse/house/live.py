@@ -20,6 +20,7 @@ from stathouse.wire.tags import from_text, to_text
 __all__ = ["Live"]
 
 _KEPT_SECONDS: Final = 5.0  # finished rows wait this long for a reader that ticks once a second
+_KEPT_BYTES: Final = 32 << 20  # and no more than this of them, but for the newest
 _READERS: Final = 256
 _ROWS: Final = 2_000  # of one answer
 _LATEST: Final = 5_000
@@ -59,6 +60,7 @@ class Live:
         self._lock = threading.Lock()
         self._number = 0
         self._finished: deque[_Finished] = deque()
+        self._finished_bytes = 0
         self._served: OrderedDict[tuple[str, ...], int] = OrderedDict()
         self._latest: OrderedDict[tuple[str, Tags], Point] = OrderedDict()
         self._last_flush = b""
@@ -191,8 +193,11 @@ class Live:
         now = self._clock.monotonic()
         self._number += 1
         self._finished.append(_Finished(self._number, now, points, body))
-        while self._finished and self._finished[0].at < now - _KEPT_SECONDS:
-            self._finished.popleft()
+        self._finished_bytes += len(body)
+        while self._finished[0].at < now - _KEPT_SECONDS or (
+            self._finished_bytes > _KEPT_BYTES and len(self._finished) > 1
+        ):
+            self._finished_bytes -= len(self._finished.popleft().body)
 
     def _describe(self, rows: Iterable[_Live], *, partial: bool = False) -> Iterator[dict[str, object]]:
         for row in rows:

@@ -59,7 +59,7 @@ _DECLARED: Final[Mapping[str, tuple[Sort, Description]]] = {
     "door.connections": ("gauge", Description("1", "Open connections (tag door)")),
     "series.live": ("gauge", Description("1", "Series that live in memory")),
     "series.refused": ("gauge", Description("1", "Estimate of distinct series over the limits")),
-    "series.kept": ("gauge", Description("1", "Series in the archive")),
+    "series.kept": ("gauge", Description("1", "Series in sealed files of the archive")),
     "flush.seconds": ("gauge", Description("s", "Time the last flush took")),
     "flush.rows": ("gauge", Description("1", "Rows of the last flush")),
     "spool.batches": ("gauge", Description("1", "Batches in the spool")),

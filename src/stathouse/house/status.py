@@ -19,10 +19,21 @@ from stathouse.sources.host import ProcessTable
 if TYPE_CHECKING:
     from stathouse.house.house import House
 
-__all__ = ["RELOADABLE", "changed_options", "document", "lost", "own_numbers", "problems", "processes", "tiles"]
+__all__ = [
+    "RELOADABLE",
+    "changed_options",
+    "document",
+    "lost",
+    "own_numbers",
+    "problems",
+    "processes",
+    "reloaded",
+    "remarks",
+    "tiles",
+]
 
-RELOADABLE: Final = ("host.", "series", "log.", "statsd.flush_every_seconds")
-"""What a reload takes over; anything else needs a restart."""
+RELOADABLE: Final = ("host.", "series", "statsd.flush_every_seconds")
+"""What a reload takes over (see :func:`reloaded`); anything else needs a restart."""
 
 _NS: Final = 1_000_000_000
 _OLD_COMMIT_INTERVALS: Final = 3
@@ -128,10 +139,13 @@ def problems(house: House) -> list[str]:
     found += [
         f"backend {lane.name} does not take rows: {lane.last_error}" for lane in counts.lanes if lane.state != "ok"
     ]
-    archive_problems = house.archive_stats().get("problems")
-    if isinstance(archive_problems, list | tuple):
-        found += [str(problem) for problem in archive_problems]
     return found
+
+
+def remarks(house: House) -> list[str]:
+    """Return what happened to the archive and was dealt with: the house keeps its promises again."""
+    found = house.archive_stats().get("problems")
+    return [str(problem) for problem in found] if isinstance(found, list | tuple) else []
 
 
 def processes(table: ProcessTable) -> dict[str, object]:
@@ -161,6 +175,16 @@ def changed_options(old: HouseConfig, new: HouseConfig) -> list[str]:
         else:
             paths.append(section)
     return paths
+
+
+def reloaded(old: HouseConfig, new: HouseConfig) -> HouseConfig:
+    """Return the options that hold after a reload: the old ones, with what a running house can take over."""
+    return msgspec.structs.replace(
+        old,
+        host=new.host,
+        series=new.series,
+        statsd=msgspec.structs.replace(old.statsd, flush_every_seconds=new.statsd.flush_every_seconds),
+    )
 
 
 def _sample_numbers(house: House, ledger: Ledger) -> Iterator[Number]:

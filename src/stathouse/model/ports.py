@@ -74,13 +74,14 @@ class Writer(Protocol):
 class Reader(Protocol):
     """Answers questions about what is kept."""
 
-    def query(self, query: Query, *, unflushed: bytes | None = None) -> Answer:
+    def query(self, query: Query, *, unflushed: bytes | None = None, on_the_way: Sequence[Batch] = ()) -> Answer:
         """Answer a question about points.
 
         Args:
             query: the question.
             unflushed: an Arrow IPC stream of point rows that are not written yet, to be answered together with
                 the kept ones.
+            on_the_way: batches that may have been written or not: their rows are answered once either way.
 
         Raises:
             InputError: the question makes no sense (an unknown aggregate, a step of 0).

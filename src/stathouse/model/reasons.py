@@ -8,7 +8,7 @@ __all__ = ["REASONS"]
 
 REASONS: Final[dict[str, str]] = {
     "bad_line": "a line without name, value or type",
-    "bad_name": "a name that is empty, too long or has control characters",
+    "bad_name": "a name that is empty or has control characters",
     "bad_rate": "a sample rate outside (0, 1] or below one in a million",
     "bad_tags": "tags in two styles at once, or a tag without a key",
     "bad_time": "a time outside the accepted window",
@@ -25,7 +25,7 @@ REASONS: Final[dict[str, str]] = {
     "queue_full": "a bounded queue was full",
     "rejected_by_store": "the store refuses it for good",
     "shutdown_timeout": "not written before the time for stopping ran out",
-    "too_long": "longer than the limit",
+    "too_long": "a line, name, tag or text longer than the limit",
     "too_many_tags": "more tags than the limit",
     "truncated": "the datagram was cut: larger than the receive buffer of one packet",
     "type_conflict": "the name is live with another type",

@@ -175,16 +175,19 @@ def open_doors(options: DoorOptions, runtime_folder: Path | str, aggregator: Agg
         if options.unix:
             unix_socket = bind_unix(Path(runtime_folder) / SOCKET_NAME)
             undo.callback(unix_socket.close)
-        doors = [
-            _datagram_door("udp", opened, address_text(opened.getsockname()[:2]), options, aggregator, allow=allow)
-            for opened in udp
-        ]
+        doors: list[_Door] = []
+
+        def add(door: _Door) -> None:
+            undo.callback(door.listener.stop)
+            doors.append(door)
+
+        for opened in udp:
+            address = address_text(opened.getsockname()[:2])
+            add(_datagram_door("udp", opened, address, options, aggregator, allow=allow))
         if tcp:
-            doors.append(_stream_door(tcp, options, aggregator, allow=allow))
+            add(_stream_door(tcp, options, aggregator, allow=allow))
         if unix_socket is not None:
-            doors.append(
-                _datagram_door("unix", unix_socket.opened, str(unix_socket.path), options, aggregator, allow=())
-            )
+            add(_datagram_door("unix", unix_socket.opened, str(unix_socket.path), options, aggregator, allow=()))
         undo.pop_all()
         return Doors(doors, unix_socket)
 

@@ -102,9 +102,9 @@ def create_app(
         counters=counted,
         hub=LiveHub(house, clock=house.clock, counters=counted, tick_seconds=live_tick_seconds),
         page=page.load_page(page_folder or Path(__file__).parent / "page"),
-        questions=Lane("questions", at_once=_QUESTIONS_AT_ONCE, waiting=32),
+        questions=Lane("questions", at_once=_QUESTIONS_AT_ONCE, waiting=32, advice=read.ASK_FOR_LESS),
         quick=Lane("status", at_once=2, waiting=64),
-        ingest=Lane("ingest", at_once=2, waiting=256),
+        ingest=Lane("ingest", at_once=2, waiting=256, advice=ingest.SEND_AGAIN),
     )
     inner = Litestar(
         route_handlers=list(ROUTES),

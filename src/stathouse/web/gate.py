@@ -93,7 +93,9 @@ class Gate:
 
     def _refusal(self, scope: HTTPScope) -> tuple[int, Problem] | None:
         heads = _Heads(scope["headers"])
-        if heads.size > self._options.max_header_bytes:
+        # The address belongs to the head: a server that got it whole in one read has not looked at its length.
+        address_bytes = len(scope["raw_path"]) + len(scope["query_string"])
+        if heads.size + address_bytes > self._options.max_header_bytes:
             limit = f"the head of the request is larger than {self._options.max_header_bytes} bytes"
             return 431, Problem(reason="too_long", problem=limit, advice="http.max_header_bytes moves the limit.")
         return (

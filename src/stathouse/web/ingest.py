@@ -23,7 +23,9 @@ from stathouse.wire.line_protocol import Precision, parse
 from stathouse.wire.tables import events_payload, points_payload
 from stathouse.wire.tags import canonical
 
-__all__ = ["AcceptedOut", "post_events", "post_points", "post_write"]
+__all__ = ["SEND_AGAIN", "AcceptedOut", "post_events", "post_points", "post_write"]
+
+SEND_AGAIN: Final = "It may still be stored: send it again with the same Idempotency-Key."
 
 _JSON: Final = ("application/json",)
 _LINES: Final = ("text/plain", "application/octet-stream", "application/vnd.influx.line-protocol", "")
@@ -124,9 +126,8 @@ async def _committed(future: Future[BatchName], seconds: float) -> BatchName:
             # The rows are on their way whatever becomes of this request, so the future is not cancelled with it.
             return await asyncio.shield(asyncio.wrap_future(future))
     except TimeoutError:
-        advice = "It may still be stored: send it again with the same Idempotency-Key."
         problem = "the spool did not commit in time"
-        raise refuse(503, "deadline", problem, advice=advice, headers=retry_after(5)) from None
+        raise refuse(503, "deadline", problem, advice=SEND_AGAIN, headers=retry_after(5)) from None
 
 
 def _check_media_type(request: HttpRequest, allowed: tuple[str, ...]) -> None:

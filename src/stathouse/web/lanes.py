@@ -25,12 +25,14 @@ class Lane:
 
     Args:
         what: what is done here, for errors and thread names.
+        advice: what to do when it takes too long.
         at_once: how many calls run at a time.
         waiting: how many more may wait; past that a call is refused.
     """
 
-    def __init__(self, what: str, *, at_once: int, waiting: int) -> None:
+    def __init__(self, what: str, *, at_once: int, waiting: int, advice: str = "Try again.") -> None:
         self._what = what
+        self._advice = advice
         self._at_once = at_once
         self._most = at_once + waiting
         self._inside = 0
@@ -56,9 +58,9 @@ class Lane:
         except TimeoutError:
             if future.done() and not future.cancelled() and isinstance(future.exception(), TimeoutError):
                 raise
-            advice = "Ask for less: a shorter time, fewer series or a longer step."
             problem = f"{self._what} took longer than {deadline_seconds:g} s"
-            raise refuse(503, "deadline", problem, advice=advice, headers=retry_after(deadline_seconds)) from None
+            headers = retry_after(deadline_seconds)
+            raise refuse(503, "deadline", problem, advice=self._advice, headers=headers) from None
 
     def close(self) -> None:
         """Let the threads end after what they do now."""

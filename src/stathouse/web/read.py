@@ -29,7 +29,9 @@ from stathouse.wire.answers import (
 from stathouse.wire.durations import duration_ns, moment_ns
 from stathouse.wire.names import check_integer
 
-__all__ = ["events", "processes", "query", "series", "top"]
+__all__ = ["ASK_FOR_LESS", "events", "processes", "query", "series", "top"]
+
+ASK_FOR_LESS: Final = "Ask for less: a shorter time, fewer series or a longer step."
 
 _SECOND: Final = 10**9
 _DEFAULT_SPAN_NS: Final = 3_600 * _SECOND
@@ -98,8 +100,7 @@ async def query(
         answer = room.house.answer(question, unflushed=unflushed)
         most = room.options.max_points_per_answer
         if sum(len(rows.rows) for rows in answer.series) > most:
-            advice = "Ask for a shorter time, fewer series or a longer step."
-            raise refuse(413, "too_long", f"the answer has more than {most} values", advice=advice)
+            raise refuse(413, "too_long", f"the answer has more than {most} values", advice=ASK_FOR_LESS)
         return answer
 
     answer = await room.questions.run(ask, deadline_seconds=room.options.query_seconds)

@@ -24,16 +24,18 @@ Precision: TypeAlias = Literal["ns", "us", "ms", "s"]
 
 _SCALES: Final[dict[str, int]] = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9}
 
-# In each pattern the alternatives begin with different characters, so that matching takes linear time.
-_MEASUREMENT: Final = re.compile(r"(?:[^\\, \n\r]|\\[, ]|\\(?![, ]))+")
-_KEY: Final = re.compile(r"(?:[^\\, =\n\r]|\\[, =]|\\(?![, =]))+")
-_TEXT: Final = re.compile(r'"((?:[^"\\]|\\["\\]|\\(?!["\\]))*)"')
+# Taken as a run: one match after the other, each of at most 1,000 steps. A match remembers every step that it makes,
+# about 150 bytes each, so one without a bound would take a hundred times the memory of the body.
+_MEASUREMENT: Final = re.compile(r"(?:[^\\, \n\r]+|\\[, ]?){1,1000}")
+_KEY: Final = re.compile(r"(?:[^\\, =\n\r]+|\\[, =]?){1,1000}")
+_TEXT: Final = re.compile(r'(?:[^"\\]+|\\["\\]?){1,1000}')
+_BLANK: Final = re.compile(r"(?:[ \t\r\n]+|#[^\n]*(?:\n|\Z)){1,1000}")
+
 _BARE: Final = re.compile(r"[^, \n\r]+")
 _INTEGER: Final = re.compile(r"([+-]?[0-9]{1,30})([iu])")
 _FLOAT: Final = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,10})?")
 _TIME: Final = re.compile(r"-?[0-9]{1,30}(?=[ \r\n]|\Z)")
 _SPACES: Final = re.compile(r" +")
-_BLANK: Final = re.compile(r"(?:[ \t\r\n]|#[^\n]*(?:\n|\Z))+")
 _LINE_END: Final = re.compile(r" *\r?(?:\n|\Z)")
 
 _IN_MEASUREMENT: Final = str.maketrans({mark: f"\\{mark}" for mark in ", "})
@@ -78,16 +80,16 @@ class _Scanner:
         self._limits = limits
 
     def points(self) -> Iterator[Point]:
-        self._take(_BLANK)
+        self._run(_BLANK)
         while self._at < len(self._text):
             # A text field may hold line ends, so lines are counted on the way and not split beforehand.
             self._line += self._text.count("\n", self._counted, self._at)
             self._counted = self._at
             yield self._point(f"line {self._line}")
-            self._take(_BLANK)
+            self._run(_BLANK)
 
     def _point(self, where: str) -> Point:
-        name = _MEASUREMENT_ESCAPED.sub(r"\1", self._need(_MEASUREMENT, "a measurement", where))
+        name = _MEASUREMENT_ESCAPED.sub(r"\1", self._need_run(_MEASUREMENT, "a measurement", where))
         check_name(name, where=where, what="measurement", limits=self._limits)
         tags: dict[str, str] = {}
         while self._skip(","):
@@ -114,12 +116,10 @@ class _Scanner:
                 return fields
 
     def _value(self, where: str) -> FieldValue:
-        if self._text.startswith('"', self._at):
-            found = _TEXT.match(self._text, self._at)
-            if found is None:
+        if self._skip('"'):
+            value = _TEXT_ESCAPED.sub(r"\1", self._run(_TEXT))
+            if not self._skip('"'):
                 raise InputError("a text without its closing quote", where=where)
-            self._at = found.end()
-            value = _TEXT_ESCAPED.sub(r"\1", found[1])
             if len(value.encode()) > self._limits.text_bytes:
                 problem = f"the text is longer than {self._limits.text_bytes} bytes"
                 raise InputError(problem, where=where, reason="too_long")
@@ -127,7 +127,7 @@ class _Scanner:
         return _number(self._need(_BARE, "a value", where), where)
 
     def _key(self, what: str, where: str) -> str:
-        return _KEY_ESCAPED.sub(r"\1", self._need(_KEY, what, where))
+        return _KEY_ESCAPED.sub(r"\1", self._need_run(_KEY, what, where))
 
     def _take(self, pattern: re.Pattern[str]) -> str | None:
         found = pattern.match(self._text, self._at)
@@ -135,6 +135,19 @@ class _Scanner:
             return None
         self._at = found.end()
         return found[0]
+
+    def _run(self, pattern: re.Pattern[str]) -> str:
+        """Take what the pattern matches, again and again."""
+        start = self._at
+        while found := pattern.match(self._text, self._at):
+            self._at = found.end()
+        return self._text[start : self._at]
+
+    def _need_run(self, pattern: re.Pattern[str], what: str, where: str) -> str:
+        taken = self._run(pattern)
+        if not taken:
+            raise self._wrong(what, where)
+        return taken
 
     def _need(self, pattern: re.Pattern[str], what: str, where: str) -> str:
         taken = self._take(pattern)

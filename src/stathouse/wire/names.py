@@ -1,4 +1,7 @@
-"""The one validator for names, tags and times that come in over HTTP; the same rules as the Rust core's lines.
+"""The one validator for names, tags and times that come in over HTTP.
+
+The rules are those of the Rust core's lines, but that a tag there is bounded by its line and not by itself, and that a
+time may lie as far back as 1970 here.
 
 Names are data: they are never changed here, only taken or refused. A refusal is an
 :class:`~stathouse.errors.InputError` that says where, what and under which reason it is counted.

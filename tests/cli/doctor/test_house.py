@@ -28,15 +28,16 @@ def test_url_of(options: HttpOptions, expected: str) -> None:
 
 
 def test_no_house_is_no_failure(free_port: int) -> None:
-    status, findings = ask(Connection(url=f"http://127.0.0.1:{free_port}"))
-    assert status is None
+    answers, status, findings = ask(Connection(url=f"http://127.0.0.1:{free_port}"))
+    assert (answers, status) == (False, None)
     assert [finding.level for finding in findings] == ["ok"]
 
 
-def test_a_house_that_wants_a_token_is_a_warning(house: TinyHouse) -> None:
+def test_a_house_that_wants_a_token_is_a_warning_and_has_its_ports_rightly(house: TinyHouse) -> None:
+    house.answer("/version", {"name": "stathouse"})
     house.answer("/api/status", {"error": {"problem": "a token is needed."}}, status=401)
-    status, findings = ask(Connection(url=house.url))
-    assert status is None
+    answers, status, findings = ask(Connection(url=house.url))
+    assert (answers, status) == (True, None)
     assert [finding.level for finding in findings] == ["warn"]
     assert "--token-file" in findings[0].found
 

@@ -103,6 +103,7 @@ class Folder:
         self._groups = pa.array(groups, pa.int32())
         self._sketches: dict[CellKey, Sketch] = {}
         self._members: dict[CellKey, Distinct] = {}
+        self._failure: Exception | None = None
 
     def fold(
         self, tables: Iterable[pa.Table], *, last_of_each: bool
@@ -130,7 +131,11 @@ class Folder:
                         f"the answer has more than {MAX_ROWS:,} rows. Ask for a larger step or fewer series.",
                         where="step",
                     )
-        except duckdb.OutOfMemoryException as error:
+        except duckdb.Error as error:
+            if self._failure is not None:
+                raise self._failure from error
+            if not isinstance(error, duckdb.OutOfMemoryException):
+                raise
             raise InputError(
                 "the question needs more memory than it may have. Ask for fewer series or a shorter range.",
                 where="series",
@@ -142,12 +147,20 @@ class Folder:
         return cells, spans
 
     def _rows(self, sql: str, tables: Iterable[pa.Table]) -> Iterator[tuple[Any, ...]]:
-        reader = pa.RecordBatchReader.from_batches(_NUMBERS, self._numbers(tables))
+        reader = pa.RecordBatchReader.from_batches(_NUMBERS, self._kept_failure(self._numbers(tables)))
         with self._engine.cursor() as cursor:
             cursor.register("numbers", reader)
             cursor.execute(sql)
             while rows := cursor.fetchmany(10_000):
                 yield from rows
+
+    def _kept_failure(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield the batches; what goes wrong on the way is remembered, since DuckDB passes on no more than its text."""
+        try:
+            yield from batches
+        except Exception as error:
+            self._failure = error
+            raise
 
     def _numbers(self, tables: Iterable[pa.Table]) -> Iterator[pa.RecordBatch]:
         """Yield the rows as DuckDB takes them, and fold the sketches on the way."""

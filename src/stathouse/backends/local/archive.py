@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Event as Signal
 from threading import Lock, Thread
 from types import TracebackType
 
-import apsw
 import pyarrow as pa
 
 from stathouse.backends.local.aggregate import Engine
 from stathouse.backends.local.events import find_events
 from stathouse.backends.local.files import Files
-from stathouse.backends.local.merging import Merger
+from stathouse.backends.local.lock import hold
+from stathouse.backends.local.merging import Interrupted, Merger
 from stathouse.backends.local.options import ArchiveOptions, ArchiveSettings
 from stathouse.backends.local.query import Answerer
 from stathouse.backends.local.recent import Chunk, Recent
@@ -22,7 +24,7 @@ from stathouse.backends.local.sealed import SCHEMAS
 from stathouse.backends.local.sealing import Sealer
 from stathouse.backends.local.selection import search as search_series
 from stathouse.backends.local.shelf import Shelf
-from stathouse.errors import InputError, StoreError
+from stathouse.errors import InputError
 from stathouse.model import (
     Answer,
     Batch,
@@ -41,8 +43,11 @@ from stathouse.wire.tables import FORMAT_VERSION, read_stream
 
 __all__ = ["LocalArchive"]
 
+_log = logging.getLogger(__name__)
+
 _TICK_SECONDS = 1.0
 _REST_AFTER_FAILURE_SECONDS = 30.0
+_SEALS_IN_MEMORY = 3
 
 
 class LocalArchive:
@@ -60,6 +65,7 @@ class LocalArchive:
             ``merge_once``.
 
     Raises:
+        StoreLocked: another house has it open.
         StoreError: a newer version wrote the folder; nothing was touched.
     """
 
@@ -74,7 +80,13 @@ class LocalArchive:
     ) -> None:
         self._options = options or ArchiveSettings()
         self._clock = clock or SystemClock()
-        self._shelf = Shelf(Path(folder), options=self._options, clock=self._clock, files=files or Files())
+        files = files or Files()
+        files.make_folder(Path(folder))
+        with ExitStack() as stack:
+            stack.enter_context(hold(folder))
+            self._shelf = Shelf(Path(folder), options=self._options, clock=self._clock, files=files)
+            stack.callback(self._shelf.close)
+            self._open = stack.pop_all()
         self._sealing = Lock()
         self._merging = Lock()
         self._first_row_at: float | None = None
@@ -98,6 +110,8 @@ class LocalArchive:
             return Outcome(accepted=batch.rows)
         if not self.room():
             return Outcome(keep=batch.rows, retry_after_seconds=1.0, detail="the disk is nearly full")
+        if self._is_full():
+            return Outcome(keep=batch.rows, retry_after_seconds=1.0, detail="sealing does not keep up")
         rows, problem = _rows_of(batch)
         recent = self._shelf.take(batch.table, batch.name, rows, len(batch.body))
         if self._first_row_at is None:
@@ -154,14 +168,16 @@ class LocalArchive:
         share = int(total * self._options.min_free_percent / 100)
         return free >= min(share, self._options.min_free_bytes)
 
-    def query(self, query: Query, *, unflushed: bytes | None = None) -> Answer:
+    def query(self, query: Query, *, unflushed: bytes | None = None, on_the_way: Sequence[Batch] = ()) -> Answer:
         """Answer a question about points.
 
         Raises:
             InputError: the question makes no sense, or its answer would be too large.
         """
-        chunk = None if unflushed is None else Chunk(names=(), table=_plain(read_stream(unflushed), "points"))
-        return self._answerer.answer(query, unflushed=chunk)
+        chunks = [_chunk(batch.body, batch.name) for batch in on_the_way if batch.table == "points"]
+        if unflushed is not None:
+            chunks.append(_chunk(unflushed))
+        return self._answerer.answer(query, unflushed=chunks)
 
     def series(self, *, search: str = "", limit: int = 1000) -> Sequence[SeriesInfo]:
         """Return series whose name or tags contain ``search`` (or match it, when it is a glob), by name."""
@@ -187,7 +203,7 @@ class LocalArchive:
         }
 
     def close(self) -> None:
-        """Seal what is recent, finish the merge that runs, and let go of the files."""
+        """Seal what is recent, give up the merge that runs, and let go of the files."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
@@ -199,7 +215,7 @@ class LocalArchive:
         self._stop.set()
         with self._merging, self._sealing:
             self._engine.close()
-            self._shelf.close()
+            self._open.close()
 
     def __enter__(self) -> LocalArchive:
         return self
@@ -216,6 +232,13 @@ class LocalArchive:
         waited = 0.0 if self._first_row_at is None else self._clock.monotonic() - self._first_row_at
         return recent.rows >= options.seal_rows or recent.bytes >= options.seal_bytes or waited >= options.seal_seconds
 
+    def _is_full(self) -> bool:
+        """Tell whether so much waits for a seal (they fail, or the disk is slow) that memory has to be spared."""
+        recent, options = self._shelf.view().recent, self._options
+        return (
+            recent.rows >= _SEALS_IN_MEMORY * options.seal_rows or recent.bytes >= _SEALS_IN_MEMORY * options.seal_bytes
+        )
+
     def _run(self) -> None:
         rest_until = 0.0
         while not self._stop.wait(_TICK_SECONDS):
@@ -223,16 +246,23 @@ class LocalArchive:
                 self.tick()
                 while self._clock.monotonic() >= rest_until and not self._stop.is_set() and self.merge_once():
                     self.tick()
-            except (OSError, StoreError, apsw.Error, pa.ArrowException) as error:
+            except Exception as error:
+                # A fault of this program must not end the thread that seals by time: the spool would grow for ever.
+                _log.exception("sealing or merging failed")
                 self._shelf.note(f"sealing or merging failed: {error}; the files stay as they are")
                 rest_until = self._clock.monotonic() + _REST_AFTER_FAILURE_SECONDS
             if self._merger.failures:
                 rest_until = self._clock.monotonic() + _REST_AFTER_FAILURE_SECONDS
 
     def _pause(self) -> None:
-        """Leave the machine to others between two steps of a merge; in the foreground there is no hurry to yield."""
+        """Leave the machine to others between two steps of a merge; in the foreground there is no hurry to yield.
+
+        Raises:
+            Interrupted: the archive is being closed.
+        """
         if self._thread is not None:
-            self._stop.wait(0.05)
+            if self._stop.wait(0.05):
+                raise Interrupted
             self.tick()
 
 
@@ -252,6 +282,10 @@ def _rows_of(batch: Batch) -> tuple[pa.Table, str]:
     if rows.num_rows != batch.rows:
         return _empty(batch.table), f"the body has {rows.num_rows} rows, the batch says {batch.rows}"
     return rows, ""
+
+
+def _chunk(body: bytes, *names: BatchName) -> Chunk:
+    return Chunk(names=names, table=_plain(read_stream(body), "points"))
 
 
 def _plain(table: pa.Table, name: Table) -> pa.Table:

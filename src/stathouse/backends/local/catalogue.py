@@ -36,6 +36,7 @@ PRAGMA user_version = {_VERSION};
 CREATE TABLE IF NOT EXISTS series (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, tags TEXT NOT NULL, kind TEXT NOT NULL, kinds TEXT NOT NULL,
     fields TEXT NOT NULL, first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL, UNIQUE (name, tags)) STRICT;
+CREATE TABLE IF NOT EXISTS highest (one INTEGER PRIMARY KEY CHECK (one = 1), id INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS files (
     path TEXT PRIMARY KEY, groups TEXT NOT NULL, runs BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS events (
@@ -44,8 +45,12 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE INDEX IF NOT EXISTS events_by_time ON events (time);
 """
 
-_UPSERT_SERIES = """
-INSERT INTO series (name, tags, kind, kinds, fields, first_ns, last_ns) VALUES (?, ?, ?, ?, ?, ?, ?)
+# No id ever comes again, also when its series was forgotten: a file may still have rows under it. (AUTOINCREMENT
+# would use up an id with every row that is there already.)
+_HIGHEST = "max(ifnull((SELECT max(id) FROM series), 0), ifnull((SELECT id FROM highest), 0))"
+
+_UPSERT_SERIES = f"""
+INSERT INTO series (id, name, tags, kind, kinds, fields, first_ns, last_ns) VALUES ({_HIGHEST} + 1, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (name, tags) DO UPDATE SET
     kind = CASE WHEN excluded.last_ns >= last_ns THEN excluded.kind ELSE kind END,
     kinds = CASE WHEN excluded.kinds = kinds THEN kinds ELSE union_names(kinds, excluded.kinds) END,
@@ -152,6 +157,7 @@ class Catalogue:
     def expire(self, before_ns: int) -> None:
         """Forget series and events whose last row is older."""
         with self._writing, self._writer:
+            self._writer.execute(f"INSERT OR REPLACE INTO highest VALUES (1, {_HIGHEST})")
             self._writer.execute("DELETE FROM series WHERE last_ns < ?", (before_ns,))
             self._writer.execute("DELETE FROM events WHERE time < ?", (before_ns,))
 

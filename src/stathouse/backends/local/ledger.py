@@ -34,8 +34,7 @@ class Ledger:
             return False
         pairs = epochs.get(str(name.epoch))
         if pairs is None:
-            # The oldest epochs have been forgotten; a spool sends in order, so whatever is before them was taken.
-            return len(epochs) >= _EPOCHS_KEPT and name.epoch < min(map(int, epochs))
+            return _is_forgotten(epochs, name.epoch)
         return any(first <= name.sequence <= last for first, last in reversed(pairs))
 
     def __bool__(self) -> bool:
@@ -83,7 +82,10 @@ class Ledger:
         """Tell whether every batch of ``ranges`` is in here."""
         for writer, epochs in ranges.items():
             for epoch, wanted in epochs.items():
-                pairs = self._ranges.get(writer, {}).get(epoch, [])
+                known = self._ranges.get(writer, {})
+                pairs = known.get(epoch, [])
+                if not pairs and _is_forgotten(known, int(epoch)):
+                    continue
                 if not all(any(a <= first and last <= b for a, b in pairs) for first, last in wanted):
                     return False
         return True
@@ -96,6 +98,11 @@ class Ledger:
         for epochs in self._ranges.values():
             for epoch in sorted(epochs, key=int)[:-_EPOCHS_KEPT]:
                 del epochs[epoch]
+
+
+def _is_forgotten(epochs: Mapping[str, object], epoch: int) -> bool:
+    """Tell whether an epoch was known once: a spool sends in order, so whatever is before the oldest was taken."""
+    return len(epochs) >= _EPOCHS_KEPT and epoch < min(map(int, epochs))
 
 
 def _insert(pairs: list[list[int]], first: int, last: int) -> None:

@@ -24,10 +24,14 @@ from stathouse.backends.local.shelf import Shelf
 from stathouse.backends.local.sorting import sort_events, sort_points
 from stathouse.errors import StoreDamaged, StoreError
 
-__all__ = ["Merger"]
+__all__ = ["Interrupted", "Merger"]
 
 _STRETCH_ROWS = 200_000
 _TEXTS = ["name", "tags", "kind", "field"]
+
+
+class Interrupted(Exception):
+    """The archive is being closed: the merge is given up, its sources stay."""
 
 
 class Merger:
@@ -35,7 +39,7 @@ class Merger:
 
     Args:
         shelf: whose files.
-        pause: called between small steps, so that merging does not take the machine.
+        pause: called between small steps, so that merging does not take the machine; may raise :class:`Interrupted`.
     """
 
     def __init__(self, shelf: Shelf, *, pause: Callable[[], None] = lambda: None) -> None:
@@ -50,6 +54,7 @@ class Merger:
             True when there was something to do, so that there may be more.
         """
         shelf = self._shelf
+        shelf.catch_up()
         removed = shelf.remove_retired()
         keep_ns = int(shelf.options.keep_days * 86_400e9)
         now_ns = shelf.clock.now_ns()
@@ -62,8 +67,12 @@ class Merger:
         placed: list[Path] = []
         try:
             self._do(job, placed)
+        except Interrupted:
+            return False
         except StoreDamaged as error:
             self._blame(job, error)
+        except FileNotFoundError as error:
+            self._miss(job, error)
         except (OSError, pa.ArrowException, StoreError) as error:
             shelf.note(f"merging failed: {error}; the files stay as they are")
         else:
@@ -110,6 +119,11 @@ class Merger:
         wanted = pc.unique(pa.concat_arrays([index.ids for index in indexes]))
         order = shelf.catalogue.order(wanted)
         if len(order) != len(wanted):
+            # Retention forgets a series by its last row, which may be in a file that is still to be written again.
+            indexes = [shelf.index_again(entry) for entry in job.sources]
+            wanted = pc.unique(pa.concat_arrays([index.ids for index in indexes]))
+            order = shelf.catalogue.order(wanted)
+        if len(order) != len(wanted):
             raise StoreError("the catalogue has forgotten series that the files have")
         ranks = [pc.index_in(index.ids, value_set=order) for index in indexes]
         for low, high in _stretches(indexes, ranks, len(order)):
@@ -140,6 +154,14 @@ class Merger:
         for entry in job.sources:
             if error.path == str(self._shelf.folder / entry.path):
                 self._shelf.damaged(entry, str(error))
+                return
+        self._shelf.note(f"merging failed: {error}; the files stay as they are")
+
+    def _miss(self, job: Job, error: FileNotFoundError) -> None:
+        """Take a source that is gone off the shelf, or no merge would ever get past it."""
+        for entry in job.sources:
+            if not (self._shelf.folder / entry.path).exists():
+                self._shelf.damaged(entry, "it is missing")
                 return
         self._shelf.note(f"merging failed: {error}; the files stay as they are")
 

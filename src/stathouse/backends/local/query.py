@@ -39,8 +39,12 @@ class Answerer:
         self._engine = engine
         self._openings = Openings(shelf)
 
-    def answer(self, query: Query, *, unflushed: Chunk | None = None) -> Answer:
+    def answer(self, query: Query, *, unflushed: Sequence[Chunk] = ()) -> Answer:
         """Answer a question.
+
+        Args:
+            query: the question.
+            unflushed: rows to be answered with the kept ones, but for those whose batch is kept.
 
         Raises:
             InputError: it makes no sense, or its answer would be too large.
@@ -48,14 +52,14 @@ class Answerer:
         plan = make_plan(query)
         for _ in range(_TRIES):
             try:
-                return self._answer(plan, self._shelf.view(), unflushed)
+                return self._answer(plan, self._shelf.view(unflushed))
             except Stale:
                 continue
         raise StoreError("the sealed files change faster than they can be read; ask again.")
 
-    def _answer(self, plan: Plan, view: View, unflushed: Chunk | None) -> Answer:
+    def _answer(self, plan: Plan, view: View) -> Answer:
         query = plan.query
-        chunks = [*view.recent.points, *([unflushed] if unflushed is not None else [])]
+        chunks = [*view.recent.points, *view.others]
         series = select(self._shelf.catalogue, chunks, query)
         if not series:
             return Answer(series=())

@@ -103,6 +103,7 @@ def scan(
                 shelf.damaged(entry, str(error))
                 raise Stale from error
             except FileNotFoundError as error:
+                shelf.damaged(entry, "it is missing")  # or replaced since the view was taken, and then nothing changes
                 raise Stale from error
     keys = pa.array([f"{one.name}\0{one.tags}" for one in wanted.series], pa.string())
     for chunk in chunks:

@@ -62,6 +62,10 @@ class Sealer:
             for path in placed:
                 _remove(shelf, path)
             return False
+        except BaseException:
+            # A fault of this program: rows left behind here would be passed over by the next seal, and forgotten.
+            shelf.abandon_seal()
+            raise
         self.failures = 0
         return True
 

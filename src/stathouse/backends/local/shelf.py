@@ -21,7 +21,7 @@ from stathouse.backends.local.index import Index, describe, join_described
 from stathouse.backends.local.ledger import Ledger
 from stathouse.backends.local.manifest import FileEntry, Manifest, Retired, save
 from stathouse.backends.local.options import ArchiveOptions
-from stathouse.backends.local.recent import Recent
+from stathouse.backends.local.recent import Chunk, Recent
 from stathouse.backends.local.recovery import QUARANTINE, recover, set_aside, without_file
 from stathouse.backends.local.sealed import reading
 from stathouse.errors import StoreDamaged, StoreError
@@ -34,10 +34,11 @@ _PROBLEMS_KEPT = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What a reader sees."""
+    """What a reader sees; ``others`` are rows that were brought along and are not kept."""
 
     files: tuple[FileEntry, ...]
     recent: Recent
+    others: tuple[Chunk, ...] = ()
 
     def sealed(self, table: Table) -> list[FileEntry]:
         """Return the files of a table in the order in which their rows came."""
@@ -70,6 +71,7 @@ class Shelf:
         self._manifest = recovered.manifest
         self._sealing = Recent()
         self._recent = Recent()
+        self._catalogue_is_behind = False
         self._names: set[tuple[Table, BatchName]] = set()
         self._ledgers = _ledgers(self._manifest)
         self.catalogue = self._open_catalogue()
@@ -97,15 +99,23 @@ class Shelf:
         self.problems.append(problem)
         del self.problems[:-_PROBLEMS_KEPT]
 
-    def view(self) -> View:
-        """Return what is kept at this moment."""
+    def view(self, brought: Sequence[Chunk] = ()) -> View:
+        """Return what is kept at this moment.
+
+        Args:
+            brought: chunks of points; those whose batch is kept are left out of the view.
+        """
         with self._lock:
-            return View(files=self._manifest.files, recent=self._sealing.followed_by(self._recent))
+            others = tuple(chunk for chunk in brought if not any(self._has("points", name) for name in chunk.names))
+            return View(files=self._manifest.files, recent=self._sealing.followed_by(self._recent), others=others)
 
     def has(self, table: Table, name: BatchName) -> bool:
         """Tell whether a batch was taken."""
         with self._lock:
-            return (table, name) in self._names or name in self._ledgers[table]
+            return self._has(table, name)
+
+    def _has(self, table: Table, name: BatchName) -> bool:
+        return (table, name) in self._names or name in self._ledgers[table]
 
     def take(self, table: Table, name: BatchName, rows: pa.Table, size: int) -> Recent:
         """Add a batch to the recent rows, and return those that wait to be sealed."""
@@ -177,6 +187,7 @@ class Shelf:
             try:
                 index()
             except (apsw.Error, OSError) as error:
+                self._catalogue_is_behind = True
                 self.note(f"the catalogue could not be written ({error}); it is completed later")
             with self._lock:
                 self._manifest = changed
@@ -228,6 +239,22 @@ class Shelf:
                 set_aside(self.files, self.folder, self.folder / entry.path)
             self.note(f"{entry.path} is damaged and was set aside ({problem}); {said}")
             self.complete_catalogue()
+
+    def catch_up(self) -> None:
+        """Complete the catalogue when it could not be written before."""
+        if not self._catalogue_is_behind:
+            return
+        self._catalogue_is_behind = False
+        try:
+            self.complete_catalogue()
+        except BaseException:
+            self._catalogue_is_behind = True
+            raise
+
+    def index_again(self, entry: FileEntry) -> Index:
+        """Index a file anew: the catalogue has forgotten some of its series."""
+        self.catalogue.remove(entry.path)
+        return self.index(entry)
 
     def index(self, entry: FileEntry) -> Index:
         """Return where the series of a file are.

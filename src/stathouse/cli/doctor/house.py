@@ -28,16 +28,18 @@ def url_of(config: HouseConfig) -> str:
     return f"{'https' if config.http.tls_cert else 'http'}://{shown}:{config.http.port}"
 
 
-def ask(connection: Connection) -> tuple[dict[str, Any] | None, list[Finding]]:
-    """Return the status of the running house, None when there is none, and what is wrong with asking."""
+def ask(connection: Connection) -> tuple[bool, dict[str, Any] | None, list[Finding]]:
+    """Return whether a house answers, its status if we may know that, and what is wrong with asking."""
+    answers = False
     try:
         with HouseClient(connection) as house:
-            return house.get("/api/status"), []
+            answers = house.get("/version").get("name") == "stathouse"  # the one question that needs no token
+            return answers, house.get("/api/status"), []
     except HouseUnreachable:
         found = f"no house answers at {connection.url}"
-        return None, [Finding(level="ok", part="house", found=f"{found}; it is not running, or elsewhere")]
+        return answers, None, [Finding(level="ok", part="house", found=f"{found}; it is not running, or elsewhere")]
     except StathouseError as error:
-        return None, [Finding(level="warn", part="house", found=printable(str(error)))]
+        return answers, None, [Finding(level="warn", part="house", found=printable(str(error)))]
 
 
 def check_running(status: Mapping[str, Any], now: float) -> Iterator[Finding]:
