@@ -68,7 +68,8 @@ def _summary(document: _Document) -> Iterator[tuple[str, str]]:
     yield (
         "series",
         f"{_count(document.get('series_live'))} live of {_count(document.get('series_limit'))}, "
-        f"{_count(document.get('series_kept'))} in sealed files, {_count(document.get('refused_series'))} over the limits"
+        f"{_count(document.get('series_kept'))} in sealed files, "
+        f"{_count(document.get('refused_series'))} over the limits"
         + _prefixes(document.get("refused_prefixes", ())),
     )
     yield (
