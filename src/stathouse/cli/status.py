@@ -69,8 +69,7 @@ def _summary(document: _Document) -> Iterator[tuple[str, str]]:
         "series",
         f"{_count(document.get('series_live'))} live of {_count(document.get('series_limit'))}, "
         f"{_count(document.get('series_kept'))} in sealed files, "
-        f"{_count(document.get('refused_series'))} over the limits"
-        + _prefixes(document.get("refused_prefixes", ())),
+        f"{_count(document.get('refused_series'))} over the limits" + _prefixes(document.get("refused_prefixes", ())),
     )
     yield (
         "stored",
