@@ -95,6 +95,7 @@ docs: setup ## the documentation as HTML, warnings are errors
 	@echo "docs/_build/html/index.html"
 
 bench: setup ## the benchmarks; they take minutes and want a quiet machine
+	@$(CARGO) build --release $(MANIFEST) --example udp_floor
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 pins: ## refresh constraints.txt with the newest versions that pyproject.toml allows

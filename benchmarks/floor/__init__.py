@@ -1,1 +1,0 @@
-"""The limit of receiving, and how near the listener comes to it."""
